@@ -1,0 +1,1 @@
+"""The hardening layer: what production needs around an application, whatever the application is."""

@@ -1,0 +1,17 @@
+"""The types of an ASGI application (https://asgi.readthedocs.io), independent of any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return the first value of a request's header, by its lower-case name."""
+    return next((value for key, value in scope["headers"] if key == name), None)
