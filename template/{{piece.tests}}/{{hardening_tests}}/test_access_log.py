@@ -1,0 +1,44 @@
+"""One event for each request, without what must not be logged."""
+
+from __future__ import annotations
+
+import contextlib
+
+import httpx2
+import pytest
+
+from .conftest import Served
+
+
+def test_a_request_is_one_event(served: Served) -> None:
+    served.http.get("/ok?token=hunter2-hunter2")
+    (entry,) = served.log.entries("http_request")
+    assert entry["method"] == "GET"
+    assert entry["path"] == "/ok"
+    assert entry["status"] == 200
+    assert entry["duration_ms"] >= 0
+    assert entry["level"] == "info"
+    assert "hunter2" not in str(entry)
+
+
+@pytest.mark.parametrize("path", ["/crash", "/crash-late"])
+def test_a_failure_is_one_event_too(served: Served, path: str) -> None:
+    with contextlib.suppress(httpx2.RemoteProtocolError):  # the late failure cuts the connection
+        served.http.get(path)
+    (entry,) = served.log.entries("http_request")
+    assert entry["path"] == path
+    assert entry["status"] == (500 if path == "/crash" else 200)
+
+
+def test_errors_stand_out(served: Served) -> None:
+    served.http.get("/crash")
+    (entry,) = served.log.entries("http_request")
+    assert entry["level"] == "error"
+
+
+def test_health_checks_are_not_logged(served: Served) -> None:
+    served.http.get("/livez")
+    served.http.get("/readyz")
+    served.http.get("/ok")
+    (entry,) = served.log.entries("http_request")
+    assert entry["path"] == "/ok"
