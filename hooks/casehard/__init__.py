@@ -1,0 +1,1 @@
+"""Casehard: hardens a Python service for production and keeps it current."""
