@@ -1,0 +1,6 @@
+class LedgerError(Exception):
+    code = "ledger"
+
+
+class Overdrawn(LedgerError):
+    code = "overdrawn"

@@ -1,0 +1,3 @@
+import os
+
+print("seeding", os.environ["SEED_FILE"])

@@ -1,0 +1,1 @@
+links: dict[str, str] = {}

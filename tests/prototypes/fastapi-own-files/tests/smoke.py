@@ -1,0 +1,3 @@
+from service.web import api
+
+assert api.title == "Links"
