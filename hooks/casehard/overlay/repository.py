@@ -87,7 +87,7 @@ def _require_unhardened(shown: str, root: Path) -> None:
 def _git(root: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            ["git", *arguments],  # noqa: S607
+            ["git", *arguments],
             cwd=root,
             input=given,
             capture_output=True,

@@ -65,8 +65,8 @@ def _head(path: Path) -> str | None:
     """Return the commit that a folder is at when the folder is a repository of its own."""
     if not (path / ".git").exists():
         return None
-    done = subprocess.run(  # noqa: S603
-        ["git", "-C", str(path), "rev-parse", "--verify", "HEAD"],  # noqa: S607
+    done = subprocess.run(
+        ["git", "-C", str(path), "rev-parse", "--verify", "HEAD"],
         capture_output=True,
         text=True,
         check=False,
