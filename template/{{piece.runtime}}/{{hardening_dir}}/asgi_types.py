@@ -14,4 +14,16 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """Return the first value of a request's header, by its lower-case name."""
-    return next((value for key, value in scope["headers"] if key == name), None)
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+def has_body(scope: Scope) -> bool:
+    """Return whether a request announces a body (RFC 9112, 6.3); one that does not has none."""
+    for key, value in scope["headers"]:
+        if (key == b"content-length" and value != b"0") or key == b"transfer-encoding":
+            return True
+    return False

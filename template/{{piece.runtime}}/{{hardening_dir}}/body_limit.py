@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
-from .asgi_types import ASGIApp, Message, Receive, Scope, Send, header
+from .asgi_types import ASGIApp, Message, Receive, Scope, Send, has_body, header
 from .problems import send_problem
+from .refused_body import CLOSE, BodyRefusedError, call_or_refuse
 
-
-class _BodyTooLargeError(Exception):
-    pass
+_FORM = b"multipart/form-data"
 
 
 class BodyLimit:
-    """Answer 413 to a body of more than `limit` bytes; the application never gets more than that to read."""
+    """Answer 413 to a body of more than `limit` bytes, or `upload_limit` when it is multipart/form-data.
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    The application never gets more than that to read.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int, upload_limit: int) -> None:
         self.app = app
         self._limit = limit
+        self._upload_limit = upload_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not has_body(scope):
             await self.app(scope, receive, send)
             return
+        upload = (header(scope, b"content-type") or b"").lower().startswith(_FORM)
+        limit = self._upload_limit if upload else self._limit
+        detail = f"The body may have at most {limit} bytes."
         length = header(scope, b"content-length")
-        if length is not None and length.isdigit() and int(length) > self._limit:
-            await self._refuse(send)
+        if length is not None and length.isdigit() and int(length) > limit:
+            await send_problem(send, 413, detail, (CLOSE,))
             return
         seen = 0
-        started = False
 
         async def receive_counted() -> Message:
             nonlocal seen
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > self._limit:
-                    raise _BodyTooLargeError
+                if seen > limit:
+                    raise BodyRefusedError(413, detail)
             return message
 
-        async def send_unless_refused(message: Message) -> None:
-            nonlocal started
-            if started or seen <= self._limit:  # what an application makes of the interruption is not its answer
-                started = True
-                await send(message)
-
-        try:
-            await self.app(scope, receive_counted, send_unless_refused)
-        except Exception:
-            if seen <= self._limit or started:
-                raise
-        if seen > self._limit and not started:
-            await self._refuse(send)
-
-    async def _refuse(self, send: Send) -> None:
-        # The rest of the body is not read: the connection can't be used again.
-        await send_problem(
-            send, 413, f"The body may have at most {self._limit} bytes.", headers=((b"connection", b"close"),)
-        )
+        await call_or_refuse(self.app, scope, receive_counted, send)

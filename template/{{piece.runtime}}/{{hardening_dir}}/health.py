@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from .asgi_types import ASGIApp, Receive, Scope, Send
+from .dependency import degraded
 from .drain import drain
 
 Check = Callable[[], Coroutine[Any, Any, object]]
@@ -36,7 +37,8 @@ class Health:
     """Answer GET /livez (the process runs) and GET /readyz (it can serve: not draining, every dependency answers).
 
     A check is a coroutine function that raises when its dependency is not usable; it may take `timeout_seconds`.
-    Callers learn which check failed; the reason stands in the log.
+    Callers learn which check failed; the reason stands in the log. "degraded" names what the service does without at
+    the moment: it is ready nevertheless.
     """
 
     def __init__(self, app: ASGIApp, *, checks: Mapping[str, Check], timeout_seconds: float) -> None:
@@ -56,7 +58,10 @@ class Health:
         else:
             checks = await self._run_checks()
             ready = all(outcome == "ok" for outcome in checks.values())
-            await _answer(send, 200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks})
+            without = degraded()
+            status = "not ready" if not ready else "degraded" if without else "ready"
+            members = {"degraded": without} if without else {}
+            await _answer(send, 200 if ready else 503, {"status": status, "checks": checks, **members})
 
     async def _run_checks(self) -> dict[str, str]:
         stale = time.monotonic() - self._round_ended > _FRESH_SECONDS

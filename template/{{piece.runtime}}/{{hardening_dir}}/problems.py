@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -11,20 +12,20 @@ import structlog
 
 from .asgi_types import ASGIApp, Message, Receive, Scope, Send
 from .request_id import current_request_id
+from .unavailable import DependencyUnavailableError
 
 _log = structlog.stdlib.get_logger("problems")
 _MAX_BODY = 65_536  # bytes of an error answer that are read to find its reason
 _UNEXPECTED = "The request failed for a reason of ours; quote the request id to us."
+_UNAVAILABLE = "Something that this service needs can't be used at the moment; try again in {} seconds."
 _REPLACED = frozenset(
     {b"content-type", b"content-length", b"content-encoding", b"transfer-encoding", b"etag", b"last-modified"}
 )
 CONTENT_TYPE = b"application/problem+json"
 
 
-async def send_problem(
-    send: Send, status: int, detail: str | None = None, headers: Iterable[tuple[bytes, bytes]] = (), **members: Any
-) -> None:
-    """Answer with problem details. `members` become extension members of the document."""
+def problem_document(status: int, detail: str | None = None, **members: Any) -> bytes:
+    """Return problem details as JSON. `members` become extension members of the document."""
     problem = {
         "type": "about:blank",
         "title": _title(status),
@@ -33,7 +34,14 @@ async def send_problem(
         "request_id": current_request_id(),
         **members,
     }
-    body = json.dumps(problem, ensure_ascii=False).encode()
+    return json.dumps(problem, ensure_ascii=False).encode()
+
+
+async def send_problem(
+    send: Send, status: int, detail: str | None = None, headers: Iterable[tuple[bytes, bytes]] = (), **members: Any
+) -> None:
+    """Answer with problem details."""
+    body = problem_document(status, detail, **members)
     fixed = [
         (b"content-type", CONTENT_TYPE),
         (b"content-length", str(len(body)).encode()),
@@ -49,6 +57,7 @@ class Problems:
     An exception that nobody caught is logged with its traceback and answered with 500; so is a 500 page that a
     framework made (HTML or plain text), because such pages may show internals. With `rewrite` every other error answer
     of the application becomes problem details too, its reason kept; without, the application's own error answers stay.
+    Where the exception means that a dependency can't be used now, the answer is 503 with Retry-After.
     """
 
     def __init__(self, app: ASGIApp, *, rewrite: bool) -> None:
@@ -75,6 +84,13 @@ class Problems:
 
         try:
             await self.app(scope, receive, hold_errors)
+        except DependencyUnavailableError as error:
+            _log.warning("dependency_unavailable", dependency=error.dependency, reason=str(error))
+            if started:
+                raise
+            wait = max(1, math.ceil(error.retry_after))
+            await send_problem(send, 503, _UNAVAILABLE.format(wait), ((b"retry-after", str(wait).encode()),))
+            return
         except Exception:  # the last resort: whatever it was, the caller gets an answer and we get a traceback
             _log.exception("unhandled_exception", method=scope["method"])
             if started:

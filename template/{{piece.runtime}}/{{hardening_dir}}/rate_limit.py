@@ -1,66 +1,79 @@
-"""Limit how many requests one client address may make."""
+"""Limit how many requests one caller may make."""
 
 from __future__ import annotations
 
-import math
-import time
-from typing import Any
+import ipaddress
+from functools import lru_cache
 
-import structlog
-from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio import ConnectionPool
-from redis.exceptions import RedisError
+from prometheus_client import Counter
+from redis.asyncio import Redis
 
 from .asgi_types import ASGIApp, Message, Receive, Scope, Send
+from .context import current_request
+from .principal import ANONYMOUS
 from .problems import send_problem
+from .rate_limit_counters import Count, LocalCounter, SharedCounter
+from .rate_limit_policies import Policy
 
-_log = structlog.stdlib.get_logger("rate_limit")
-_REDIS_TIMEOUT = 0.25  # seconds
-_RETRY_REDIS_AFTER = 5.0  # seconds
+_requests = Counter(
+    "rate_limit_requests_total",
+    "Requests by the limit they fall under, and what became of them: allowed, refused (429), or, while Redis is down, "
+    "uncounted (let through) and unavailable (503)",
+    ("policy", "outcome"),
+)
 
 
 class RateLimit:
-    """Answer 429 with Retry-After to an address that asks too often; say in RateLimit headers what is left.
+    """Answer 429 with Retry-After to a caller who asks too often; say in RateLimit headers what is left.
 
-    The count is shared through Redis when a URL is given. While Redis does not answer, each process counts for itself,
-    and Redis is asked again only every few seconds, so that requests don't wait for it. The address is that of the
-    connection; behind a proxy it is the forwarded one if the server trusts the proxy (setting `trusted_proxies`).
+    A request falls under the first of `policies` that covers it. The last one covers all. The caller is the principal,
+    or the address of the connection when there is none; behind a proxy it is the forwarded address if the server trusts
+    the proxy (setting `trusted_proxies`). Addresses of IPv6 count by their /64 network, because a caller has one.
+
+    Counts are shared through Redis when there is one. Each policy says what happens while it is down.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: str, redis_url: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, policies: tuple[Policy, ...], redis: Redis | None) -> None:
         self.app = app
-        self._limit: RateLimitItem = parse(limit)
-        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._shared: SlidingWindowCounterRateLimiter | None = None
-        self._shared_again_at = 0.0
-        self._pool: ConnectionPool | None = None
-        if redis_url:
-            self._pool = ConnectionPool.from_url(
-                redis_url, socket_timeout=_REDIS_TIMEOUT, socket_connect_timeout=_REDIS_TIMEOUT
-            )
-            options: dict[str, Any] = {"implementation": "redispy", "connection_pool": self._pool}
-            storage = RedisStorage(f"async+{redis_url}", **options)
-            self._shared = SlidingWindowCounterRateLimiter(storage)
+        self._limits = tuple(_Limit(policy) for policy in policies)
+        self._shared = SharedCounter(redis) if redis is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        kind = scope["type"]
+        if kind not in {"http", "websocket"}:
             await self.app(scope, receive, send)
-            if scope["type"] == "lifespan" and self._pool is not None:  # the process is about to end
-                await self._pool.aclose()
             return
-        address = scope["client"][0] if scope.get("client") else "unknown"
-        allowed, remaining, reset = await self._hit(address)
+        limit = self._limit_of(scope)
+        policy = limit.policy
+        caller = _caller(scope)
+        count: Count | None = None
+        if self._shared is not None:
+            count = await self._shared.hit(policy, caller)
+        if count is None:
+            if self._shared is None or policy.without_redis == "local":
+                count = limit.local.hit(caller)
+            elif policy.without_redis == "open":
+                limit.uncounted.inc()
+                await self.app(scope, receive, send)
+                return
+            else:
+                limit.unavailable.inc()
+                retry = (b"retry-after", b"%d" % self._shared.retry_after)
+                await _refuse(kind, send, 503, "Limits can't be counted now; try again later.", (retry,))
+                return
         state = (
-            (b"ratelimit-limit", str(self._limit.amount).encode()),
-            (b"ratelimit-remaining", str(remaining).encode()),
-            (b"ratelimit-reset", str(reset).encode()),
+            limit.header,
+            (b"ratelimit-remaining", b"%d" % count.remaining),
+            (b"ratelimit-reset", b"%d" % count.reset),
         )
-        if not allowed:
-            retry = (b"retry-after", str(reset).encode())
-            await send_problem(send, 429, f"At most {self._limit}; try again in {reset} seconds.", (*state, retry))
+        if not count.allowed:
+            limit.refused.inc()
+            detail = (
+                f"At most {policy.amount} requests in {policy.seconds} seconds; try again in {count.reset} seconds."
+            )
+            await _refuse(kind, send, 429, detail, (*state, (b"retry-after", b"%d" % count.reset)))
             return
+        limit.allowed.inc()
 
         async def send_with_state(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -69,16 +82,52 @@ class RateLimit:
 
         await self.app(scope, receive, send_with_state)
 
-    async def _hit(self, address: str) -> tuple[bool, int, int]:
-        if self._shared is not None and time.monotonic() >= self._shared_again_at:
-            try:
-                return await self._count(self._shared, address)
-            except (RedisError, OSError) as error:
-                self._shared_again_at = time.monotonic() + _RETRY_REDIS_AFTER
-                _log.warning("rate_limit_counts_locally", reason=type(error).__name__, seconds=_RETRY_REDIS_AFTER)
-        return await self._count(self._local, address)
+    def _limit_of(self, scope: Scope) -> _Limit:
+        limits = self._limits
+        if len(limits) > 1:
+            method, path = scope.get("method", "GET"), scope["path"]  # the handshake of a WebSocket is a GET
+            for limit in limits[:-1]:
+                if limit.policy.covers(method, path):
+                    return limit
+        return limits[-1]
 
-    async def _count(self, limiter: SlidingWindowCounterRateLimiter, address: str) -> tuple[bool, int, int]:
-        allowed = await limiter.hit(self._limit, "address", address)
-        window = await limiter.get_window_stats(self._limit, "address", address)
-        return allowed, max(0, window.remaining), max(1, math.ceil(window.reset_time - time.time()))
+
+class _Limit:
+    """A policy with what is made once for it."""
+
+    __slots__ = ("allowed", "header", "local", "policy", "refused", "unavailable", "uncounted")
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.local = LocalCounter(policy)
+        self.header = (b"ratelimit-limit", b"%d" % policy.amount)
+        self.allowed = _requests.labels(policy.name, "allowed")
+        self.refused = _requests.labels(policy.name, "refused")
+        self.uncounted = _requests.labels(policy.name, "uncounted")
+        self.unavailable = _requests.labels(policy.name, "unavailable")
+
+
+def _caller(scope: Scope) -> str:
+    request = current_request()
+    if request is not None and request.principal is not ANONYMOUS:
+        return f"principal:{request.principal.id}"
+    client = scope.get("client")
+    return _network(client[0]) if client else "unknown"
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str) -> str:
+    if ":" not in address:
+        return address
+    try:
+        ip = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ip.ipv4_mapped or ipaddress.IPv6Network((ip, 64), strict=False))
+
+
+async def _refuse(kind: str, send: Send, status: int, detail: str, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    if kind == "websocket":  # closed before it is accepted: the server answers the handshake with 403
+        await send({"type": "websocket.close", "code": 1008 if status == 429 else 1013})
+    else:
+        await send_problem(send, status, detail, headers)

@@ -30,6 +30,7 @@ _SHAPES = tuple(
         (r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", REDACTED),  # JSON Web Token
         (r"(?i)\b(bearer|basic)\s+[\w.~+/-]{8,}=*", rf"\1 {REDACTED}"),
         (r"\b(?:sk|rk|pk)[-_](?:ant[-_]|proj[-_]|live[-_]|test[-_])?[\w-]{16,}", REDACTED),  # OpenAI, Anthropic, Stripe
+        (r"\b(ak_[0-9a-f]{12})_[0-9a-f]{16,}", rf"\1_{REDACTED}"),  # a key of this service: its id may be told
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", REDACTED),  # AWS access key id
         (r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|AIza[\w-]{30,})", REDACTED),
         (r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@/]+@", rf"\1:{REDACTED}@"),  # password in a URL

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 
 from .asgi_types import ASGIApp, Message, Receive, Scope, Send
+from .context import current_request
 from .problems import send_problem
 
 
 class Timeout:
     """Answer 504 when a response has not started after `seconds`; what has started (streams) may take its time.
 
-    The handler is cancelled. One in a thread can't be: its caller gets the answer in time, the thread runs to its end.
+    The moment is the request's deadline (`RequestContext.deadline`), so that the calls it makes end before; an answer
+    that has started has none. The handler is cancelled. One in a thread can't be: its caller gets the answer in time,
+    the thread runs to its end.
     """
 
     def __init__(self, app: ASGIApp, *, seconds: float) -> None:
@@ -24,13 +28,19 @@ class Timeout:
         if scope["type"] != "http" or handler is None:
             await self.app(scope, receive, send)
             return
+        request = current_request()
+        if request is not None:
+            request.deadline = time.monotonic() + self._seconds
         started = False
         answer: asyncio.Task[None] | None = None
 
         async def send_in_time(message: Message) -> None:
             nonlocal started
             if answer is None:
-                started = True
+                if not started:
+                    started = True
+                    if request is not None:
+                        request.deadline = None
                 await send(message)
 
         def expire() -> None:

@@ -14,18 +14,22 @@ WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 def as_asgi(app: WSGIApp, *, threads: int) -> ASGIApp:
     """Return an ASGI application that calls a WSGI application in a pool of so many threads."""
-    return cast("ASGIApp", WSGIMiddleware(cast("Any", _with_ending_input(app)), workers=threads))
+    return cast("ASGIApp", WSGIMiddleware(cast("Any", _adapted(app)), workers=threads))
 
 
-def _with_ending_input(app: WSGIApp) -> WSGIApp:
-    """Let an application read bodies that come without a Content-Length (chunked transfer coding).
+def _adapted(app: WSGIApp) -> WSGIApp:
+    """Let an application read bodies that come without a Content-Length, and let the layers know the route.
 
-    Werkzeug reads such a body only when the server promises that the input ends by itself (`wsgi.input_terminated`);
-    here it does.
+    Werkzeug reads a body in chunked transfer coding only when the server promises that the input ends by itself
+    (`wsgi.input_terminated`); here it does. Flask leaves the request, with the rule that matched, in the environment.
     """
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ["wsgi.input_terminated"] = True
-        return app(environ, start_response)
+        try:
+            return app(environ, start_response)
+        finally:
+            rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+            environ["asgi.scope"]["route_template"] = getattr(rule, "rule", None)
 
     return application
