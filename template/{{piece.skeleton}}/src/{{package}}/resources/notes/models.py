@@ -21,9 +21,10 @@ class Note(Base):
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    owner_id: Mapped[str] = mapped_column(String(200))
+    owner_id: Mapped[str] = mapped_column(String(255))
     title: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(String(10_000))
+    words: Mapped[int | None]  # None until the job has counted them
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()

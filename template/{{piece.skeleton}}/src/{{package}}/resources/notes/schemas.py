@@ -51,5 +51,6 @@ class NoteView(BaseModel):
     id: uuid.UUID
     title: str
     body: str
+    words: int | None = Field(description="How many words the body has; null until they are counted")
     created_at: datetime
     updated_at: datetime

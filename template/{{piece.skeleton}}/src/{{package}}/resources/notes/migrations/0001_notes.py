@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_table(
         "notes",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("owner_id", sa.String(200), nullable=False),
+        sa.Column("owner_id", sa.String(255), nullable=False),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("body", sa.String(10_000), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False),
