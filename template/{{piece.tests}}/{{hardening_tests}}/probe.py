@@ -6,9 +6,17 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 Scope = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a framework leaves in the scope: the route that matched."""
+
+    path: str
 
 
 class Probe:
@@ -29,6 +37,10 @@ class Probe:
             await send({"type": "websocket.close", "code": 1000})
         else:
             self.seen.append(scope["path"])
+            if scope["path"].startswith("/routed/"):
+                scope["route"] = Route("/routed/{number}")
+                await answer(send, 200, {"status": "ok"})
+                return
             await getattr(self, "_" + scope["path"].strip("/").replace("-", "_"), self._missing)(scope, receive, send)
 
     async def _lifespan(self, receive: Any, send: Any) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import httpx2
 import pytest
 
-from .conftest import Served
+from .conftest import Serve, Served
 
 
 def test_a_request_is_one_event(served: Served) -> None:
@@ -42,3 +42,23 @@ def test_health_checks_are_not_logged(served: Served) -> None:
     served.http.get("/ok")
     (entry,) = served.log.entries("http_request")
     assert entry["path"] == "/ok"
+
+
+def test_of_successful_requests_a_share_is_logged_and_of_errors_all(serve: Serve) -> None:
+    served = serve(access_log_sample_rate=0, rewrite_errors=True)
+    for path in ("/ok", "/missing", "/ok", "/crash"):
+        served.http.get(path)
+    assert [entry["status"] for entry in served.log.entries("http_request", 2)] == [404, 500]
+
+
+def test_a_route_is_logged_as_its_template(served: Served) -> None:
+    served.http.get("/routed/4711")
+    (entry,) = served.log.entries("http_request")
+    assert entry["route"] == "/routed/{number}"
+    assert "4711" not in str(entry)
+
+
+def test_a_path_that_no_route_has_is_redacted(served: Served) -> None:
+    served.http.get("/who/jane.doe@example.com")
+    (entry,) = served.log.entries("http_request")
+    assert entry["path"] == "/who/[e-mail]"
