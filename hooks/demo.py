@@ -52,6 +52,7 @@ class Question:
     path: str
     status: int
     body: dict[str, str] | None = None
+    known: bool = True  # whether the caller sends a key
     claimed_bytes: int | None = None  # Content-Length of a body that is never sent
     headers: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
@@ -87,6 +88,9 @@ QUESTIONS = (
     Question("List notes", "GET", "/v1/notes", 200, members=("items",), headers=("ratelimit-remaining",)),
     Question("A path that is not there", "GET", "/v1/nothing", 404, members=("type", "title", "request_id")),
     Question("A note without a title", "POST", "/v1/notes", 422, {"title": ""}, members=("errors", "request_id")),
+    Question(
+        "Without a key", "GET", "/v1/notes", 401, known=False, headers=("www-authenticate",), members=("request_id",)
+    ),
     Question("A body that is too large", "POST", "/v1/notes", 413, claimed_bytes=50_000_000, members=("detail",)),
 )
 
@@ -135,14 +139,15 @@ def shown(*command: str) -> None:
     print("  $ " + " ".join([Path(name).name, *arguments]))
 
 
-def shell(*command: str, cwd: Path, env: dict[str, str]) -> None:
-    """Run a command and show it. Raises BrokenPromiseError with what it printed when it fails."""
+def shell(*command: str, cwd: Path, env: dict[str, str]) -> str:
+    """Run a command, show it, and return what it printed. Raises BrokenPromiseError with that when it fails."""
     shown(*command)
     done = subprocess.run(
         command, cwd=cwd, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     if done.returncode:
         raise BrokenPromiseError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 @contextmanager
@@ -168,12 +173,14 @@ def running(
             process.wait()
 
 
-def ask(port: int, question: Question, request_id: str) -> tuple[int, http.client.HTTPMessage, Any]:
+def ask(port: int, question: Question, request_id: str, key: str) -> tuple[int, http.client.HTTPMessage, Any]:
     """Make one request and return status, headers and document."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
     body = json.dumps(question.body).encode() if question.body else b""
     connection.putrequest(question.method, question.path)
     connection.putheader("X-Request-ID", request_id)
+    if question.known:
+        connection.putheader("Authorization", f"Bearer {key}")
     if question.body or question.claimed_bytes:
         connection.putheader("Content-Type", "application/json")
         connection.putheader("Content-Length", str(question.claimed_bytes or len(body)))
@@ -184,11 +191,11 @@ def ask(port: int, question: Question, request_id: str) -> tuple[int, http.clien
     return answer.status, answer.headers, json.loads(content) if content else None
 
 
-def interview(port: int, output: Output) -> None:
+def interview(port: int, output: Output, key: str) -> None:
     """Ask every question; show each answer and its line in the log."""
     for number, question in enumerate(QUESTIONS, 1):
         request_id = f"demo-{number}"
-        status, headers, document = ask(port, question, request_id)
+        status, headers, document = ask(port, question, request_id, key)
         print(f"\n  {question.why}")
         print(f"    {question.method} {question.path}" + (f" {json.dumps(question.body)}" if question.body else ""))
         headed = ("content-type", "x-request-id", *question.headers)
@@ -205,7 +212,7 @@ def stop(port: int, process: subprocess.Popen[str], output: Output) -> None:
     """Send SIGTERM; the service says that it is not ready, still answers, and then ends with 0."""
     process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + WAIT
-    while (status := ask(port, QUESTIONS[0], "demo-drain")[0]) == 200 and time.monotonic() < deadline:
+    while (status := ask(port, QUESTIONS[0], "demo-drain", "")[0]) == 200 and time.monotonic() < deadline:
         time.sleep(0.02)
     print(f"  GET /readyz answers {status}: load balancers turn away")
     if status != 503:
@@ -242,12 +249,14 @@ def show(project: Path) -> None:
             env |= {"DATABASE_URL": database.line_with("postgresql://"), "APP_PORT": str(port)}
             env |= {"APP_LOG_FORMAT": "json", "APP_DRAIN_SECONDS": "1"}
             shell(python, "-m", PACKAGE, "migrate", cwd=project, env=env)
+            scopes = ("--scopes", "notes:read,notes:write")
+            key = shell(python, "-m", PACKAGE, "keys", "create", "demo", *scopes, cwd=project, env=env).strip()
             shown(python, "-m", PACKAGE, "serve")
             serving = running(python, "-m", PACKAGE, "serve", cwd=project, env=env)
             process, output = processes.enter_context(serving)
             output.line_with("Uvicorn running on")
         with step(f"Ask it, on http://127.0.0.1:{port}"):
-            interview(port, output)
+            interview(port, output, key)
         with step("Stop it with SIGTERM"):
             stop(port, process, output)
 

@@ -21,7 +21,7 @@ REMARKS = {
     "migrations": "Alembic",
     "src/order_desk/app.py": "the core: plain FastAPI",
     "src/order_desk/hardening": "the layer around the core",
-    "src/order_desk/principal.py": "who calls: plug in authentication",
+    "src/order_desk/principal.py": "who calls, and what they may do",
     "src/order_desk/resources/notes": "a sample; delete it in one step",
     "src/order_desk/settings.py": "every variable, checked at start",
     "tests": "each resource has its own beside it",
@@ -38,6 +38,10 @@ class Line(NamedTuple):
     piece: str | None
 
 
+# What of {{only.NAME}} is there when no answer is changed.
+DEFAULT = {"new": {"new", "api_key", "authenticated"}, "overlay": {"overlay"}}
+
+
 def pieces_of(layout: str) -> dict[str, str]:
     """Every path that a project named order-desk can have, and the piece that brings it."""
     values = {
@@ -50,7 +54,7 @@ def pieces_of(layout: str) -> dict[str, str]:
         folder, *parts = path.relative_to(TEMPLATE).parts
         piece = folder.removeprefix("{{piece.").removesuffix("}}")
         choices = [part for part in parts if part.startswith("{{only.")]
-        left_out = any(choice != f"{{{{only.{layout}}}}}" for choice in choices)
+        left_out = any(choice.removeprefix("{{only.").removesuffix("}}") not in DEFAULT[layout] for choice in choices)
         if path.is_dir() or "__pycache__" in parts or left_out or (piece == "skeleton" and layout != "new"):
             continue
         name = "/".join(part for part in parts if part not in choices).removesuffix(".jinja")

@@ -75,7 +75,8 @@ def _choose(prototype: Prototype, entry_point: str | None, *, defaults: bool) ->
                 f"There is no application {entry_point} here: name one as module:object or module:factory()."
             )
         raise UserError(
-            "No FastAPI or Flask application was found here: name it with --data entry_point=module:object."
+            "No FastAPI, Starlette, Flask or Django application was found here: "
+            "name it with --data entry_point=module:object."
         )
     if len(equals) == 1:
         return equals[0]

@@ -21,6 +21,8 @@ _MAKERS = {
     "flask.Flask": "flask",
     "flask.app.Flask": "flask",
     "starlette.applications.Starlette": "asgi",
+    "django.core.asgi.get_asgi_application": "asgi",
+    "django.core.wsgi.get_wsgi_application": "wsgi",
     "asgiref.wsgi.WsgiToAsgi": "asgi",
     "a2wsgi.WSGIMiddleware": "asgi",
     "socketio.ASGIApp": "asgi",
@@ -162,6 +164,7 @@ def _rank(found: _Found, application: Application) -> tuple[bool | int, ...]:
         len(application.import_root.parts),
         found.name not in _USUAL_NAMES,
         found.factory,
+        found.framework == "wsgi",  # Django brings both; only ASGI has WebSockets and asynchronous views
     )
 
 
