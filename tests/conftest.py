@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+DETACHED = "detached control"  # a line of the table that is printed at the end
 ROOT = Path(__file__).resolve().parent.parent
 # Where generated suites put their files: pytest closes its folder to other users whenever a session starts, and the
 # embedded PostgreSQL of a project inside the folder of this session would lose its way when it runs as another user.
@@ -73,3 +74,13 @@ def snapshot(target: Path, tag: str) -> Path:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a git repository with one release, v1.0.0."""
     return snapshot(tmp_path_factory.mktemp("template") / "casehard", "v1.0.0")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which test noticed that a control was taken out."""
+    passed: list[pytest.TestReport] = terminalreporter.stats.get("passed", [])
+    lines = sorted(str(line) for report in passed for name, line in report.user_properties if name == DETACHED)
+    if lines:
+        terminalreporter.section("controls, and the first test that goes red without each")
+        for line in lines:
+            terminalreporter.write_line(line)

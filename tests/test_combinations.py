@@ -48,6 +48,7 @@ def interpreter(version: str) -> str | None:
 FOUND = [version for version in SUPPORTED if interpreter(version)]
 
 
+AUTH = ("none", "api-key", "oidc")
 IMAGES = ("3.13", "3.14", "3.12", "3.11")
 OVERLAY = {
     "fastapi": {"entry_point": "main:app", "import_root": "."},
@@ -63,6 +64,7 @@ class Combination:
     python_version: str
     kind: str
     level: str
+    auth: str
     interpreter: str
 
     def __str__(self) -> str:
@@ -71,12 +73,18 @@ class Combination:
         switched = "".join(
             f"{'+' if piece in self.pieces else '-'}{piece}" for piece in choosable() if piece in changed
         )
-        return f"{self.kind}-{self.level}{switched}-image{self.python_version}-on{self.interpreter}"
+        return f"{self.kind}-{self.level}{switched}-{self.auth}-image{self.python_version}-on{self.interpreter}"
 
 
 def values() -> dict[str, Sequence[str]]:
     """What each answer can be; a piece is there or not."""
-    answers = {"python_version": IMAGES, "kind": ("new", *OVERLAY), "level": tuple(BY_LEVEL), "interpreter": FOUND}
+    answers = {
+        "python_version": IMAGES,
+        "kind": ("new", *OVERLAY),
+        "level": tuple(BY_LEVEL),
+        "auth": AUTH,
+        "interpreter": FOUND,
+    }
     return {**{piece: (piece, "") for piece in choosable()}, **answers}
 
 
@@ -97,8 +105,8 @@ def pairs(row: Sequence[str]) -> set[tuple[tuple[int, str], ...]]:
 def combinations() -> list[Combination]:
     """Cover every pair of answers that can be chosen together: each level as it is first, then what covers most."""
     first = [
-        (*(piece if piece in brought else "" for piece in choosable()), IMAGES[0], kind, level, FOUND[0])
-        for kind, (level, brought) in zip(("fastapi", "new", "flask"), BY_LEVEL.items(), strict=True)
+        (*(piece if piece in brought else "" for piece in choosable()), IMAGES[0], kind, level, auth, FOUND[0])
+        for kind, auth, (level, brought) in zip(("fastapi", "new", "flask"), AUTH, BY_LEVEL.items(), strict=True)
     ]
     covers = {row: pairs(row) for row in itertools.product(*values().values()) if possible(row)}
     missing = set().union(*covers.values()).difference(*(covers[row] for row in first))
@@ -172,7 +180,7 @@ def check(project: Path, one: Combination) -> None:
 def test_any_answers_give_a_sound_project(template: Path, tmp_path: Path, one: Combination) -> None:
     """No ruff, mypy or test failures; no generated file that git would see."""
     project = tmp_path / "order-desk"
-    answers: dict[str, object] = {"level": one.level, "python_version": one.python_version}
+    answers: dict[str, object] = {"level": one.level, "python_version": one.python_version, "auth": one.auth}
     if set(one.pieces) != set(BY_LEVEL[one.level]):
         answers["pieces"] = list(one.pieces)
     if one.kind != "new":

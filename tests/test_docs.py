@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import PurePosixPath
@@ -48,7 +49,7 @@ def named_files(page: Path) -> set[str]:
         word.rstrip("/").replace("NAME", "runtime")
         for word in words
         if FILE.fullmatch(word)
-        and not re.fullmatch(r"\d+/.*", word)
+        and not re.fullmatch(r"(\d+|application|multipart)/.*", word)
         and ("/" in word or PurePosixPath(word).suffix in SUFFIXES)
     }
 
@@ -129,35 +130,49 @@ def variables() -> set[str]:
     return set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
 
 
+def by_other_answers() -> set[str]:
+    """The variables that only other answers than the default ones bring."""
+    settings = ROOT / "template" / "{{piece.runtime}}" / "{{hardening_dir}}" / "settings.py.jinja"
+    names = re.findall(r"^    (\w+): .* = Field\($", settings.read_text(), re.MULTILINE)
+    return {f"{prefix}_{name.upper()}" for prefix in ("APP", "HARDENING") for name in names}
+
+
 def test_the_table_of_settings_has_every_variable_of_the_example(projects: dict[str, Path]) -> None:
     example = (projects["new"] / ".env.example").read_text()
     listed = set(re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE))
-    known = {"APP_REDIS_URL": "REDIS_URL", "APP_DATABASE__URL": "DATABASE_URL"}
+    known = {
+        "APP_OTLP_ENDPOINT": "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "APP_REDIS_URL": "REDIS_URL",
+        "APP_DATABASE__URL": "DATABASE_URL",
+    }
     assert {known.get(name, name) for name in variables() if name.startswith("APP_")} == listed
 
 
 def test_every_variable_that_is_named_exists() -> None:
     known = (
-        variables() | {"APP_SECRETS_DIR", "HARDENING_SECRETS_DIR"} | {"HARDENING_PRT"}
+        variables() | by_other_answers() | {"APP_SECRETS_DIR", "HARDENING_SECRETS_DIR"} | {"HARDENING_PRT"}
     )  # the last is a mistake shown
     short = {name.partition("_")[2] for name in variables()}
     for page in PAGES:
         named = set(re.findall(r"\b(?:APP|HARDENING)_[A-Z_]*[A-Z]", text_of(page)))
         assert named <= known, page.name
     layers = (ROOT / "docs/pieces/runtime.md").read_text()
-    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", layers)) <= short | {"DATABASE_URL"}
+    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", layers)) <= short | {"DATABASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
 def test_the_layers_stand_in_the_order_of_the_stack(projects: dict[str, Path]) -> None:
     stack = (projects["overlay"] / "hardening" / "stack.py").read_text()
     modules = {name: module for module, names in re.findall(r"^from \.(\w+) import (.*)$", stack, re.MULTILINE)
                for name in names.split(", ")}  # fmt: skip
-    tuple_ = stack.partition("layers = (")[2].partition("for layer in")[0]
-    order = [f"{modules[name]}.py" for name in re.findall(r"^        (?:partial\(\s*)?(\w+),", tuple_, re.MULTILINE)]
+    nodes = [node for node in ast.walk(ast.parse(stack)) if isinstance(node, ast.AnnAssign)]
+    (layers_of,) = [node.value for node in nodes if ast.unparse(node.target) == "layers"]
+    assert isinstance(layers_of, ast.Tuple)
+    names = [re.match(r"(?:partial\()?(\w+)", ast.unparse(layer)) for layer in layers_of.elts]
+    order = [f"{modules[name[1]]}.py" for name in names if name]
     page = (ROOT / "docs/pieces/runtime.md").read_text()
     rows = page.partition("| Layer |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+\.py)` \|", rows, re.MULTILINE) == order
-    assert len(order) == 8
+    assert len(order) > 8
 
 
 def test_every_question_is_explained_and_every_answer_in_a_command_has_a_question() -> None:

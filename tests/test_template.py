@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LAYOUTS = ("new", "overlay")
+DEFAULT = {"new": {"new", "api_key", "authenticated"}, "overlay": {"overlay"}}  # of {{only.NAME}}, by default answers
 LEVELS = ("basic", "standard", "comprehensive")
 HIDDEN = {name: asked for name, asked in questions().items() if isinstance(asked, dict) and asked.get("when") is False}
 QUESTIONS = {
@@ -222,7 +223,8 @@ def test_every_template_file_belongs_to_a_piece() -> None:
 
 def test_path_names_hold_no_conditions() -> None:
     """A name holds only plain expressions, and no character that some file system refuses."""
-    known = {f"piece.{name}" for name in pieces()} | {f"only.{name}" for name in (*LAYOUTS, "wsgi")}
+    known = {f"piece.{name}" for name in pieces()}
+    known |= {f"only.{name}" for name in yaml.safe_load(questions()["only"]["default"])}
     known |= {name for name in HIDDEN if name not in ("piece", "only")} | {"_copier_conf.answers_file"}
     for path in template_paths():
         for part in path.parts:
@@ -251,11 +253,11 @@ def test_every_question_has_a_help_text_and_a_default(name: str) -> None:
 
 
 def test_few_questions_are_asked() -> None:
-    """Seven for a new service, nine for a prototype; what can be found is recorded and not asked."""
+    """Eight for a new service, ten for a prototype; what can be found is recorded and not asked."""
     asked = [name for name, question in QUESTIONS.items() if question.get("ask") is not False]
     prototypes_only = [name for name in asked if "overlay" in str(QUESTIONS[name].get("when"))]
-    assert len(asked) - len(prototypes_only) <= 7
-    assert len(asked) <= 9
+    assert len(asked) - len(prototypes_only) <= 8
+    assert len(asked) <= 10
 
 
 NAME = "A name has at most 40 lower-case letters, digits and single hyphens, and starts with a letter: order-desk."
@@ -383,7 +385,7 @@ def test_no_description_reaches_a_workflow(template: Path, tmp_path: Path) -> No
 def rendered_names(piece: str, layout: str) -> set[str]:
     """What the files of one piece are called in the project `order-desk`."""
     folder = f"{{{{piece.{piece}}}}}"
-    other = f"{{{{only.{next(name for name in LAYOUTS if name != layout)}}}}}"
+    brought = {f"{{{{only.{name}}}}}" for name in DEFAULT[layout]}
     values = {
         "package": "order_desk",
         "hardening_dir": "src/order_desk/hardening" if layout == "new" else "hardening",
@@ -392,8 +394,8 @@ def rendered_names(piece: str, layout: str) -> set[str]:
     }
     names = set()
     for path in template_paths():
-        if path.parts[0] == folder and other not in path.parts:
-            parts = [part for part in path.parts[1:] if part != f"{{{{only.{layout}}}}}"]
+        if path.parts[0] == folder and {part for part in path.parts if part.startswith("{{only.")} <= brought:
+            parts = [part for part in path.parts[1:] if part not in brought]
             name = "/".join(parts).removesuffix(".jinja")
             names.add(re.sub(r"{{\s*(.*?)\s*}}", lambda found: values[found[1]], name))
     return names

@@ -59,9 +59,17 @@ def refuse(folder: Path, template: Path, *options: str, **env: str) -> str:
             "pyproject.toml, line 2, is not UTF-8 text: ",
             id="bad-encoding",
         ),
-        pytest.param({"tool.py": "print(1)\n"}, [], "No FastAPI or Flask application was found here: ", id="no-app"),
         pytest.param(
-            {"main.py": "app = FastAPI(\n"}, [], "No FastAPI or Flask application was found here: ", id="broken"
+            {"tool.py": "print(1)\n"},
+            [],
+            "No FastAPI, Starlette, Flask or Django application was found here: ",
+            id="no-app",
+        ),
+        pytest.param(
+            {"main.py": "app = FastAPI(\n"},
+            [],
+            "No FastAPI, Starlette, Flask or Django application was found here: ",
+            id="broken",
         ),
         pytest.param(
             {"main.py": FASTAPI, "app.py": FASTAPI},

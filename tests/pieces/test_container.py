@@ -119,11 +119,24 @@ def test_no_password_is_written_down(projects: dict[str, Path]) -> None:
     assert ["".join(found) for found in passwords] == ["${POSTGRES_PASSWORD:?is not set, run make compose}"] * 2
 
 
+def test_a_worker_of_the_same_image_does_the_jobs(projects: dict[str, Path]) -> None:
+    worker, service = (services(projects["new"])[name] for name in ("worker", "service"))
+    assert worker["command"] == ["worker"]
+    assert worker["image"] == service["image"]
+    assert worker["healthcheck"] == service["healthcheck"], "the image's own"
+    assert worker["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert worker["environment"].items() - service["environment"].items() == {
+        ("APP_PORT", "8001"),
+        ("APP_METRICS_PORT", "9465"),
+    }
+
+
 def test_a_container_may_drain_before_it_is_killed(project: Path) -> None:
     settings = next(project.rglob("hardening/settings.py")).read_text()
     needed = sum(
         float(next(iter(re.findall(rf"{name}: \w+ = Field\(\s*default=([\d.]+)", settings))))
         for name in ("drain_seconds", "shutdown_timeout_seconds")
     )
-    grace = services(project)["service"]["stop_grace_period"]
-    assert float(grace.removesuffix("s")) > needed
+    for name in {"service", "worker"} & set(services(project)):
+        grace = services(project)[name]["stop_grace_period"]
+        assert float(grace.removesuffix("s")) > needed, name

@@ -59,10 +59,12 @@ def inside(*command: str) -> str:
     return docker("run", *bare, IMAGE, *command[1:]).stdout
 
 
-def get(path: str) -> tuple[int, str]:
+def get(path: str, key: str = "") -> tuple[int, str]:
     """Ask the service."""
+    headers = {"X-API-Key": key} if key else {}
+    request = urllib.request.Request(f"http://127.0.0.1:8000{path}", headers=headers)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:8000{path}", timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own container
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as answer:
         return answer.code, answer.read().decode()
@@ -117,16 +119,16 @@ def assert_container_is_confined(container: str) -> None:
     assert rights == ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
 
 
-def assert_stops_by_itself(project: Path, container: str, *options: str) -> None:
+def assert_stops_by_itself(project: Path, container: str, *options: str, service: str = "service") -> None:
     """SIGTERM is enough: it exits with 0, which a container that had to be killed does not."""
-    docker("compose", *options, "stop", "service", cwd=project)
+    docker("compose", *options, "stop", service, cwd=project)
     assert inspect("container", container)["State"]["ExitCode"] == 0
 
 
 def test_a_new_service_in_its_container(template: Path, tmp_path: Path) -> None:
     answers = {"layout": "new", "project_name": NAME, "pieces": choosable(), "python_version": "3.12"}
     project = render(template, tmp_path / NAME, **answers)
-    with engine(*published(8000, inner=(5432, 6379))):
+    with engine(*published(8000, inner=(5432, 6379, 8001))):
         missing = docker("build", "--tag", IMAGE, ".", cwd=project, check=False)
         assert missing.returncode != 0
         assert 'uv.lock is missing: run "uv lock"' in missing.stderr
@@ -134,16 +136,18 @@ def test_a_new_service_in_its_container(template: Path, tmp_path: Path) -> None:
         run("uv", "lock", cwd=project)
         unset = docker("compose", "config", cwd=project, check=False, POSTGRES_PASSWORD="")
         assert unset.returncode != 0
-        assert "POSTGRES_PASSWORD" in unset.stderr
-        assert "run make compose" in unset.stderr
+        assert "is not set, run make compose" in unset.stderr
 
-        (project / ".env").write_text(f"POSTGRES_PASSWORD={PLANTED}\n")
+        (project / ".env").write_text(f"POSTGRES_PASSWORD={PLANTED}\nAPP_SECRET_KEY={PLANTED}-{PLANTED}\n")
         for path in ("src/.env", "src/casehard_image_test/deploy.pem", "migrations/.env.production"):
             (project / path).write_text(PLANTED)
         with composed(project) as container:
             assert get("/readyz")[0] == 200
-            assert get("/v1/notes")[0] == 200, "migrations ran"
-            assert get("/nothing")[0] == 404
+            assert get("/v1/notes")[0] == 401
+            keys = ("python", "-m", "casehard_image_test", "keys", "create", "tester", "--scopes", "notes:read")
+            key = docker("exec", container, *keys).stdout.strip()
+            assert get("/v1/notes", key)[0] == 200, "migrations ran"
+            assert get("/nothing", key)[0] == 404
             log = docker("logs", container).stdout
             assert all(isinstance(json.loads(line), dict) for line in log.splitlines())
             assert PLANTED not in log
@@ -151,10 +155,15 @@ def test_a_new_service_in_its_container(template: Path, tmp_path: Path) -> None:
             assert_image_holds_only_what_serves()
             assert_health_check_believes_only_a_200()
 
+            worker = docker("compose", "ps", "--quiet", "worker", cwd=project).stdout.split()[-1]
+            assert_container_is_confined(worker)
+            assert "worker_takes_jobs" in docker("logs", worker).stdout
+
             docker("compose", "stop", "postgres", cwd=project)
             assert get("/readyz")[0] == 503
             assert get("/livez")[0] == 200, "a restart would not bring the database back"
             assert_stops_by_itself(project, container)
+            assert_stops_by_itself(project, worker, service="worker")
 
 
 def test_a_hardened_prototype_in_its_container(template: Path, tmp_path: Path) -> None:
