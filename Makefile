@@ -4,7 +4,7 @@ ARGS ?=
 UV = @uv="$$($(PYTHON) hooks/find_uv.py)" && "$$uv"
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: help demo test check docs guide bench format
+.PHONY: help demo test check docs guide contract bench format
 .DEFAULT_GOAL := help
 
 help:  ## Show these targets
@@ -31,5 +31,9 @@ docs:  ## Build the guide into docs/_build; a dead link fails
 guide:  ## Write again what the guide shows of generated projects (trees, tables)
 	$(UV) run --frozen python -W ignore docs/guide.py
 
-bench:  ## CPU time of a copy, beside a copy of an empty template
+contract:  ## Write again the contract of the template's sample resource (openapi.json)
+	@uv="$$($(PYTHON) hooks/find_uv.py)" && CASEHARD_WRITE=1 "$$uv" run --frozen pytest -q tests/test_skeleton.py -k contract
+
+bench:  ## What a copy costs, beside an empty template; what the layer costs, beside bare FastAPI (needs wrk)
 	$(UV) run --frozen python tests/benchmarks/bench_copy.py
+	$(UV) run --frozen python tests/benchmarks/bench_requests.py
