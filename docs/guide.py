@@ -100,7 +100,9 @@ def _shown(default: ast.expr) -> str:
     if isinstance(default, ast.Attribute):
         return f"`{default.attr.lower()}`"
     value = ast.literal_eval(default)
-    return "none" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    if isinstance(value, tuple):
+        value = ",".join(value) or None
+    return "none" if value is None or value == "" else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def settings(page: str) -> str:
