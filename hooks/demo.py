@@ -34,7 +34,7 @@ DATABASE = f"""
 import sys
 from pathlib import Path
 from {PACKAGE}.development import embedded_postgresql
-print(embedded_postgresql(Path(".postgres").resolve()))
+print(embedded_postgresql(Path(".postgres").resolve()), flush=True)
 sys.stdin.read()
 """
 
